@@ -1,0 +1,1 @@
+"""What a sample is: one small protocol, and the domains that fulfil it."""

@@ -1,0 +1,1 @@
+"""Everything that needs torch: language model, reward model, policy, and the child process."""

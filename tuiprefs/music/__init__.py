@@ -1,0 +1,1 @@
+"""ABC to MIDI to PCM, the render cache and the player."""

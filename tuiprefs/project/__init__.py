@@ -1,0 +1,1 @@
+"""A project folder: typed settings, paths, presets and first-run files."""

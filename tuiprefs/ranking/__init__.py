@@ -1,0 +1,1 @@
+"""Statistics of preferences, on numpy and scipy only."""

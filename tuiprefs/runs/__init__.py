@@ -1,0 +1,1 @@
+"""Background jobs: specification, journal, control, supervision and alarms."""
