@@ -45,7 +45,11 @@ def export_comparisons(
     with workplace(context, project) as place:
         tokenizer = _tokenizer(place, model)
         count = export_openai(
-            place.store, file, lambda text: list(tokenizer.encode(text)), length=length, pad=pad
+            place.store,
+            file,
+            lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+            length=length,
+            pad=pad,
         )
     if json:
         print_json({"file": str(file), "records": count})
@@ -65,11 +69,12 @@ def import_comparisons(
 ) -> None:
     """Read comparisons and their samples; two opposite records in a row are one tie."""
     _check_format(format)
+    from tuiprefs.learning.sampling import decode
     from tuiprefs.rating.interchange import import_openai
 
     with workplace(context, project) as place:
         tokenizer = _tokenizer(place, model)
-        report = import_openai(place.store, file, lambda ids: str(tokenizer.decode(ids)), pad=pad)
+        report = import_openai(place.store, file, lambda ids: decode(tokenizer, ids), pad=pad)
     if json:
         print_json({"file": str(file), "comparisons": report.comparisons, "samples": report.samples})
     narrate(f"Read {report.comparisons} comparisons with {report.samples} new samples from {file}.")
@@ -81,7 +86,7 @@ def _check_format(format: str) -> None:
 
 
 def _tokenizer(place: Any, model: str | None) -> Any:
-    from tuiprefs.learning.tokenizer import load_tokenizer
+    from tuiprefs.learning.hub import load_tokenizer
     from tuiprefs.runs.models import resolve_model
 
     resolved = resolve_model(place.project, place.store, model or place.project.settings.project.model)

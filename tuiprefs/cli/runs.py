@@ -37,6 +37,7 @@ def runs(context: typer.Context) -> None:
 def list_(context: typer.Context, project: ProjectOption = None, json: JsonOption = False) -> None:
     """List the project's runs, oldest first."""
     from tuiprefs.runs.folder import list_runs
+    from tuiprefs.runs.names import parse_name
     from tuiprefs.runs.supervisor import state
 
     with workplace(context, project) as place:
@@ -46,7 +47,8 @@ def list_(context: typer.Context, project: ProjectOption = None, json: JsonOptio
             rows.append(
                 {
                     "run": folder.name,
-                    "kind": folder.spec.kind,
+                    # From the name: one damaged specification shall not hide the other runs.
+                    "kind": name.kind if (name := parse_name(folder.name)) else None,
                     "status": now.status,
                     "update": now.update,
                     "updates": now.total_updates,
@@ -74,7 +76,7 @@ def show(
         latest: dict[str, Any] = {}
         for line in read_all(folder.metrics_path):
             latest.update(line)
-        shown = {
+        shown: dict[str, Any] = {
             "run": folder.name,
             "folder": str(folder.path),
             "state": asdict(state(folder)),

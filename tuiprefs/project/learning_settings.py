@@ -14,20 +14,60 @@ class LearningSection(BaseModel):
 
 
 class LanguageModelSettings(LearningSection):
-    """Training a language model on the corpus."""
+    """Training a language model on the corpus; the defaults made the starter model."""
 
-    layers: int = Field(5, ge=1, description="Transformer blocks of a new model.")
-    heads: int = Field(6, ge=1, description="Attention heads of each block; must divide width.")
     width: int = Field(192, ge=8, description="Size of the hidden state of a new model.")
-    context: int = Field(256, ge=16, description="Positions of a new model, in tokens.")
-    seconds: float = Field(1200.0, gt=0, description="Processor seconds that training may take.")
-    batch_tokens: int = Field(1200, ge=16, description="Tokens in one gradient step.")
-    muon_learning_rate: float = Field(0.006, gt=0, description="Muon's peak step for matrices of the blocks.")
-    adam_learning_rate: float = Field(0.004, gt=0, description="AdamW's peak step for everything else.")
-    warmup_steps: int = Field(40, ge=0, description="Steps during which the learning rates rise from 0.")
+    layers: int = Field(5, ge=1, description="Transformer blocks of a new model.")
+    heads: int = Field(
+        6, ge=1, description="Attention heads of each block of a new model; must divide width."
+    )
+    context: int = Field(
+        256, ge=16, description="Longest sequence in tokens; longer texts are cut in pieces (essay)."
+    )
+    updates: int = Field(
+        4800, ge=1, description="Gradient steps; the learning rate falls to its end over them."
+    )
+    batch_tokens: int = Field(2048, ge=16, description="Tokens of one gradient step, padding included.")
+    optimizer: Literal["muon", "adamw"] = Field(
+        "muon",
+        description="muon: Muon for matrices of the blocks and AdamW for the rest; adamw: AdamW for all.",
+    )
+    muon_learning_rate: float = Field(
+        0.006, gt=0, le=1, description="Muon's peak step for matrices of the blocks, on AdamW's scale."
+    )
+    adam_learning_rate: float = Field(0.004, gt=0, le=1, description="AdamW's peak step for everything else.")
+    onward_factor: float = Field(
+        0.05, gt=0, le=1, description="Both rates are multiplied by this when training goes on from a model."
+    )
+    momentum: float = Field(0.95, ge=0, lt=1, description="Muon's momentum (Jordan et al., 2024).")
+    weight_decay: float = Field(
+        0.1,
+        ge=0,
+        description="Decoupled decay of matrices, times the rate; a tenth of it for everything else.",
+    )
+    warmup_updates: int = Field(60, ge=0, description="Updates during which the learning rates rise from 0.")
+    final_fraction: float = Field(
+        0.02, ge=0, le=1, description="Part of the peak rates at the last update, at the end of a cosine."
+    )
+    max_gradient_norm: float = Field(1.0, gt=0, description="Longer gradients are scaled down to this norm.")
+    vary: bool = Field(
+        True,
+        description="Train on variations of the texts that are worth as much, such as tunes in other keys.",
+    )
+    heldout_every: int = Field(200, ge=1, description="Updates from one held-out measurement to the next.")
+    checkpoint_every: int = Field(200, ge=1, description="Updates from one checkpoint to the next.")
+    keep_checkpoints: int = Field(2, ge=1, description="Checkpoints kept; older ones are deleted.")
     torch_threads: int = Field(
         0, ge=0, description="Threads for arithmetic; 0 is two, or one on a machine with a single core."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> LanguageModelSettings:
+        if self.width % self.heads:
+            raise ValueError(
+                f"width {self.width} cannot be divided among {self.heads} heads: make it a multiple"
+            )
+        return self
 
 
 class RewardSettings(LearningSection):
@@ -190,7 +230,7 @@ class AlarmSettings(LearningSection):
         0.5,
         ge=0,
         lt=1,
-        description="Fraction of the first update's entropy below which entropy-low is raised.",
+        description="Fraction of the first five updates' mean entropy below which entropy-low is raised.",
     )
     heartbeat_seconds: float = Field(
         120.0,
