@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tuiprefs.cli.common import narrate
-from tuiprefs.project.errors import TuiprefsError
-from tuiprefs.runs.folder import RunFolder
+from tuiprefs.project.errors import TuiprefsError, UserError
+from tuiprefs.runs.folder import RunFolder, read_object
 from tuiprefs.runs.journal import JournalReader
 from tuiprefs.runs.supervisor import RunState, state, stop
 
@@ -56,7 +56,7 @@ def follow(folder: RunFolder) -> RunState:
     An interrupt (Ctrl-C) stops the run, which leaves a checkpoint, and is raised again.
 
     Raises:
-        TuiprefsError: the run failed, died or was stopped.
+        TuiprefsError: the run failed, died or was stopped; a UserError where it was given what it cannot use.
     """
     try:
         ended = _bar(folder) if sys.stderr.isatty() else _lines(folder)
@@ -66,13 +66,16 @@ def follow(folder: RunFolder) -> RunState:
         narrate(f"Stopped; `tuiprefs train {folder.spec.kind} --resume {folder.name}` goes on from there.")
         raise
     if ended.status != "finished":
-        raise TuiprefsError(
-            f"The run {folder.name} {_VERB[ended.status]}: {ended.reason or 'no reason given'}"
-        )
+        kind = UserError if _exit_code(folder) == UserError.exit_code else TuiprefsError
+        raise kind(f"The run {folder.name} {_VERB[ended.status]}: {ended.reason or 'no reason given'}")
     return ended
 
 
 _VERB = {"stopped": "was stopped", "failed": "failed", "died": "died"}
+
+
+def _exit_code(folder: RunFolder) -> object:
+    return (read_object(folder.exit_path) or {}).get("code")
 
 
 def _bar(folder: RunFolder) -> RunState:
