@@ -1,11 +1,18 @@
 """The commands as a script uses them: real processes, real files, real models."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tuiprefs.project.project import open_project
+from tuiprefs.runs.folder import list_runs
+from tuiprefs.runs.supervisor import state
 from tuiprefs.store.comparisons import list_comparisons
 from tuiprefs.store.database import open_store
 from tuiprefs.store.samples import list_samples
@@ -84,7 +91,7 @@ def test_a_rater_that_fails_leaves_what_it_rated(tuiprefs, starter_project, tmp_
         f"{sys.executable} {script}",
         "--count",
         5,
-        env={**__import__("os").environ, "TUIPREFS_RATING__ANSWER_SECONDS": "3"},
+        env={**os.environ, "TUIPREFS_RATING__ANSWER_SECONDS": "3"},
     )
     assert done.returncode == 1
     assert sentence in done.stderr
@@ -109,6 +116,56 @@ def test_export_and_import_round_trip_exactly(tuiprefs, starter_project, tmp_pat
         done = tuiprefs("-C", other, command[0], "comparisons", command[1], "--model", "starter")
         assert done.returncode == 0, done.stderr
     assert second.read_bytes() == first.read_bytes()
+
+
+def test_an_interrupted_command_stops_its_run_and_exits_with_130(starter_project):
+    line = [sys.executable, "-c", "from tuiprefs.cli import main; main()", "-C", starter_project]
+    line += ["sample", "--count", "100000"]
+    command = subprocess.Popen(list(map(str, line)), stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not (runs := list_runs(open_project(starter_project))[1:]) or state(runs[0]).status != "running":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    command.send_signal(signal.SIGINT)
+    _, narration = command.communicate(timeout=90)
+    assert command.returncode == 130
+    assert "Stopped" in narration
+    assert "Traceback" not in narration
+    assert state(runs[0]).status == "stopped"
+
+
+def test_any_other_causal_language_model_can_be_named(tuiprefs, starter_project, tmp_path):
+    """A random GPT-2 of two layers with a byte-level tokenizer of GPT-2's own kind."""
+    program = """
+import sys, torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+tokenizer = Tokenizer(models.BPE())
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+tokenizer.decoder = decoders.ByteLevel()
+trainer = trainers.BpeTrainer(
+    vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+)
+tokenizer.train_from_iterator(["X:1\\nL:1/8\\nM:4/4\\nK:D\\nABcd|"] * 20, trainer)
+end = "<|endoftext|>"
+PreTrainedTokenizerFast(
+    tokenizer_object=tokenizer, bos_token=end, eos_token=end, unk_token=end
+).save_pretrained(sys.argv[1])
+torch.manual_seed(0)
+size = tokenizer.get_vocab_size()
+config = GPT2Config(vocab_size=size, n_positions=128, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
+"""
+    folder = tmp_path / "gpt2"
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, capture_output=True)
+    settings = starter_project / "tuiprefs.toml"
+    settings.write_text(f'[project]\nmodel = "{folder}"\n[sampling]\nmax_new_tokens = 40\n')
+    done = tuiprefs("-C", starter_project, "sample", "--count", 6, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["samples"], result["model"]) == (6, str(folder))
+    rows = json.loads(tuiprefs("-C", starter_project, "samples", "--model", folder, "--json").stdout)
+    assert all(row["text"].startswith("X:1\nL:1/8\n") for row in rows)
 
 
 BAD_INPUT = [

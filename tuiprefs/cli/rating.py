@@ -108,7 +108,7 @@ def _blind_by_command(
     seed: int | None,
     rater: str | None,
 ) -> BlindResult:
-    from tuiprefs.cli.sampling import begin_sampling, finish_sampling
+    from tuiprefs.cli.sampling import draw_for_blind_test
     from tuiprefs.rating.blind import BlindPlan, BlindTest
     from tuiprefs.rating.command_rater import CommandRater, rate_by_command
     from tuiprefs.rating.setup import make_autofail
@@ -116,13 +116,16 @@ def _blind_by_command(
     names: list[str] = []
     ids: list[list[int]] = []
     for offset, model in enumerate((model_a, model_b)):
-        # Broken samples drop out: a quarter more are drawn, so that enough pairs are left.
-        drawn = count if broken == "lose" else count + count // 4 + 4
-        folder = begin_sampling(
-            place.project, place.store, model=model, count=drawn, seed=None if seed is None else seed + offset
+        name, drawn = draw_for_blind_test(
+            place.project,
+            place.store,
+            model=model,
+            count=count,
+            broken=broken,
+            seed=None if seed is None else seed + offset,
         )
-        ids.append([line["id"] for line in finish_sampling(folder)])
-        names.append(folder.spec.parents["model"])
+        names.append(name)
+        ids.append(drawn)
     plan = BlindPlan(names[0], names[1], ids[0], ids[1], broken, count)
     test = BlindTest(
         place.store, make_autofail(place.project), plan, rater or _program_name(command), origin="simulated"

@@ -181,8 +181,8 @@ class PolicySettings(LearningSection):
     )
     unfinished_score: float | None = Field(
         -2.0,
-        description="Score of a response that reaches response_length unended, in place of the reward model's; "
-        "unset, the reward model's own.",
+        description="Score of a response that reaches response_length unended, in place of the reward "
+        "model's; unset, the reward model's own.",
     )
     streamed_samples: int = Field(4, ge=0, description="Samples of each update written to samples.jsonl.")
     checkpoint_every: int = Field(10, ge=1, description="Updates from one checkpoint to the next.")
