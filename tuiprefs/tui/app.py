@@ -28,7 +28,7 @@ from tuiprefs.tui.palette import ActionCommands
 from tuiprefs.tui.rate import RatePane
 from tuiprefs.tui.samples import SamplesPane
 from tuiprefs.tui.services import Services
-from tuiprefs.tui.theme import THEMES, theme_for
+from tuiprefs.tui.theme import SIXTEEN, THEMES, theme_for
 from tuiprefs.tui.train import BlindTestAsked, TrainPane
 from tuiprefs.tui.widgets.key_bar import KeyBar
 from tuiprefs.tui.widgets.status_bar import StatusBar
@@ -55,7 +55,8 @@ class TuiprefsApp(App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     def __init__(self, services: Services, initial_tab: Tab = "rate") -> None:
-        super().__init__()
+        # With NO_COLOR not even greys: Textual leaves all colours out only with the terminal's own.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.services = services
         """The project and what works on it."""
         self.initial_tab: Tab = initial_tab
@@ -68,7 +69,7 @@ class TuiprefsApp(App[int]):
             os.environ.setdefault("NO_COLOR", "1")
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = theme_for(self.console.color_system)
+        self.theme = SIXTEEN.name if self.no_color else theme_for(self.console.color_system)
 
     @property
     def tab(self) -> Tab:
