@@ -10,6 +10,7 @@ import random
 
 import pytest
 import textual
+from textual.widgets import Input, Static
 
 from tests.tui.fakes import TUNES, add_tunes, fake_services, make_app, make_run, until
 from tuiprefs.runs.state import RunState
@@ -17,10 +18,10 @@ from tuiprefs.store.models import ModelRecord, add_model
 from tuiprefs.store.samples import NewSample, add_samples, set_verdicts
 from tuiprefs.store.scores import save_scores
 from tuiprefs.tui import run_watch
-from tuiprefs.tui.form import FormScreen
 from tuiprefs.tui.rate import Phase, RatePane
 from tuiprefs.tui.widgets.chart import Chart
 from tuiprefs.tui.widgets.sound_bar import SoundBar
+from tuiprefs.tui.widgets.status_bar import StatusBar
 
 pytestmark = pytest.mark.skipif(
     textual.__version__ != "8.2.8", reason="the pictures are those of Textual 8.2.8"
@@ -48,7 +49,8 @@ STATES = {
 
 @pytest.fixture(autouse=True)
 def same_chances(monkeypatch):
-    """Which tune stands left is the same every time."""
+    """Which tune stands left is the same every time, and no cursor blinks."""
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
     monkeypatch.setattr("tuiprefs.rating.session.random.SystemRandom", lambda: random.Random(1))
 
 
@@ -109,6 +111,11 @@ def many_samples(project, store):
     return fake_services(project, store)
 
 
+async def settled(pilot) -> None:
+    """Until the app has opened what it opens in the background."""
+    await until(pilot, lambda: bool(pilot.app.query_one(StatusBar).sound))
+
+
 async def rating(pilot) -> None:
     """Until a pair is shown and its left tune has sounded for 3.2 s."""
     app = pilot.app
@@ -118,6 +125,7 @@ async def rating(pilot) -> None:
 
 
 async def training(pilot) -> None:
+    await settled(pilot)
     await until(pilot, lambda: any(chart.series for chart in pilot.app.query(Chart)))
 
 
@@ -181,6 +189,7 @@ def test_train_failed_run(snap_compare, services, runs):
 
 def test_train_without_runs(snap_compare, services):
     async def before(pilot) -> None:
+        await settled(pilot)
         await until(pilot, lambda: pilot.app.query_one("#no-runs").display)
 
     assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
@@ -190,16 +199,19 @@ def test_form(snap_compare, services, store):
     add_model(store, ModelRecord(REWARD, "reward", "models/r"))
 
     async def before(pilot) -> None:
+        await settled(pilot)
+        await until(pilot, lambda: pilot.app.query_one("#no-runs").display)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        pilot.app.screen.query_one("#field-updates").cursor_blink = False
+        await until(pilot, lambda: getattr(pilot.app.focused, "id", "") == "field-updates")
         await pilot.press("x", "enter")
+        await until(pilot, lambda: "fit" in str(pilot.app.screen.query_one("#form-error", Static).render()))
 
     assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
 
 
 def test_samples(snap_compare, many_samples, size):
     async def before(pilot) -> None:
+        await settled(pilot)
         await until(pilot, lambda: pilot.app.query_one("#samples-table").row_count == 8)
         await pilot.press("down", "down", "down")
 

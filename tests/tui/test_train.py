@@ -163,7 +163,7 @@ async def test_a_form_starts_a_run_with_the_values_typed(services, store, projec
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         field = pilot.app.screen.query_one("#field-updates", Input)
-        assert field.has_focus
+        await until(pilot, lambda: field.has_focus)
         await pilot.press("end", *["backspace"] * 4, *"12x", "enter")
         await until(
             pilot, lambda: "does not fit" in str(pilot.app.screen.query_one("#form-error", Static).render())
@@ -199,7 +199,7 @@ async def test_the_arrows_move_between_the_fields_of_a_form(services):
     async with make_app(services, "train").run_test(size=(80, 24)) as pilot:
         await pilot.press("w")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        assert pilot.app.focused.id == "field-epochs"
+        await until(pilot, lambda: getattr(pilot.app.focused, "id", "") == "field-epochs")
         await pilot.press("down")
         assert pilot.app.focused.id == "field-batch_size"
         await pilot.press("up", "up")
