@@ -34,11 +34,11 @@ starter-model *args:
 
 # Cut the folk font out of FluidR3_GM.sf2 (Debian: fluid-soundfont-gm)
 soundfont sf2="/usr/share/sounds/sf2/FluidR3_GM.sf2":
-    .venv/bin/python tools/make_soundfont.py {{sf2}}
+    .venv/bin/python -m tools.make_soundfont {{sf2}}
 
 # Take the pictures of the app in docs/figures
-shot:
-    .venv/bin/python tools/shot.py
+shot project="":
+    .venv/bin/python -m tools.shot {{project}}
 
 # Measure: render chain and starter model
 bench *args:

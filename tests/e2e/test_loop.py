@@ -26,7 +26,7 @@ def test_sample_rate_train_and_prove(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures["rated"]["asked"] == 40
-    assert 0 <= figures["reward"]["reward/heldout_accuracy"] <= 1
+    assert 0 <= figures["reward"]["heldout_accuracy"] <= 1
     assert figures["policy"]["model"] == figures["policy"]["run"]
     blind = figures["blind"]
     assert blind["wins_a"] + blind["wins_b"] + blind["ties"] == blind["n"] <= 6

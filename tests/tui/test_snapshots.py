@@ -18,6 +18,7 @@ from tuiprefs.store.models import ModelRecord, add_model
 from tuiprefs.store.samples import NewSample, add_samples, set_verdicts
 from tuiprefs.store.scores import save_scores
 from tuiprefs.tui import run_watch
+from tuiprefs.tui.help import HelpScreen
 from tuiprefs.tui.rate import Phase, RatePane
 from tuiprefs.tui.widgets.chart import Chart
 from tuiprefs.tui.widgets.sound_bar import SoundBar
@@ -111,6 +112,20 @@ def many_samples(project, store):
     return fake_services(project, store)
 
 
+def once(before):
+    """Run ``before``, and take the picture once it no longer changes."""
+
+    async def run(pilot) -> None:
+        await before(pilot)
+        same, last = 0, ""
+        while same < 3:
+            await pilot.pause(0.05)
+            now = pilot.app.export_screenshot()
+            same, last = (same + 1, now) if now == last else (0, now)
+
+    return run
+
+
 async def settled(pilot) -> None:
     """Until the app has opened what it opens in the background."""
     await until(pilot, lambda: bool(pilot.app.query_one(StatusBar).sound))
@@ -130,20 +145,20 @@ async def training(pilot) -> None:
 
 
 def test_rate(snap_compare, services, size):
-    assert snap_compare(make_app(services), terminal_size=size, run_before=rating)
+    assert snap_compare(make_app(services), terminal_size=size, run_before=once(rating))
 
 
 def test_rate_in_the_terminals_own_colours(snap_compare, services, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("COLORTERM")
-    assert snap_compare(make_app(services), terminal_size=(80, 24), run_before=rating)
+    assert snap_compare(make_app(services), terminal_size=(80, 24), run_before=once(rating))
 
 
 def test_rate_texts(snap_compare, poems):
     async def before(pilot) -> None:
         await until(pilot, lambda: pilot.app.query_one(RatePane).phase is Phase.JUDGING)
 
-    assert snap_compare(make_app(poems), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(make_app(poems), terminal_size=(80, 24), run_before=once(before))
 
 
 def test_rate_without_samples(snap_compare, project, store):
@@ -151,7 +166,9 @@ def test_rate_without_samples(snap_compare, project, store):
         await until(pilot, lambda: pilot.app.query_one(RatePane).phase is Phase.WAITING)
         await until(pilot, lambda: "no samples" in pilot.app.query_one("#rate-notice").render().plain)
 
-    assert snap_compare(make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(
+        make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=once(before)
+    )
 
 
 def test_rate_while_the_first_tunes_are_composed(snap_compare, project, store, monkeypatch):
@@ -162,11 +179,13 @@ def test_rate_while_the_first_tunes_are_composed(snap_compare, project, store, m
     async def before(pilot) -> None:
         await until(pilot, lambda: "12 of 32" in pilot.app.query_one("#rate-notice").render().plain)
 
-    assert snap_compare(make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(
+        make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=once(before)
+    )
 
 
 def test_train(snap_compare, services, runs, size):
-    assert snap_compare(make_app(services, "train"), terminal_size=size, run_before=training)
+    assert snap_compare(make_app(services, "train"), terminal_size=size, run_before=once(training))
 
 
 def test_train_reward_run(snap_compare, services, runs):
@@ -175,7 +194,7 @@ def test_train_reward_run(snap_compare, services, runs):
         await pilot.press("down")
         await until(pilot, lambda: pilot.app.query(Chart)[1].title == "Accuracy")
 
-    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=once(before))
 
 
 def test_train_failed_run(snap_compare, services, runs):
@@ -184,7 +203,7 @@ def test_train_failed_run(snap_compare, services, runs):
         await pilot.press("end")
         await until(pilot, lambda: pilot.app.query_one("#run-log").display)
 
-    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=once(before))
 
 
 def test_train_without_runs(snap_compare, services):
@@ -192,7 +211,7 @@ def test_train_without_runs(snap_compare, services):
         await settled(pilot)
         await until(pilot, lambda: pilot.app.query_one("#no-runs").display)
 
-    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=once(before))
 
 
 def test_form(snap_compare, services, store):
@@ -206,7 +225,7 @@ def test_form(snap_compare, services, store):
         await pilot.press("x", "enter")
         await until(pilot, lambda: "fit" in str(pilot.app.screen.query_one("#form-error", Static).render()))
 
-    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(make_app(services, "train"), terminal_size=(80, 24), run_before=once(before))
 
 
 def test_samples(snap_compare, many_samples, size):
@@ -214,8 +233,9 @@ def test_samples(snap_compare, many_samples, size):
         await settled(pilot)
         await until(pilot, lambda: pilot.app.query_one("#samples-table").row_count == 8)
         await pilot.press("down", "down", "down")
+        await until(pilot, lambda: "#5" in str(pilot.app.query_one("#sample-detail", Static).render()))
 
-    assert snap_compare(make_app(many_samples, "samples"), terminal_size=size, run_before=before)
+    assert snap_compare(make_app(many_samples, "samples"), terminal_size=size, run_before=once(before))
 
 
 def test_help(snap_compare, project, store):
@@ -224,5 +244,8 @@ def test_help(snap_compare, project, store):
     async def before(pilot) -> None:
         await rating(pilot)
         await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
 
-    assert snap_compare(make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=before)
+    assert snap_compare(
+        make_app(fake_services(project, store)), terminal_size=(80, 24), run_before=once(before)
+    )

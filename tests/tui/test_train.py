@@ -68,6 +68,17 @@ async def test_without_runs_it_says_what_can_be_started(services):
         await until(pilot, lambda: app.query_one(TrainPane).has_class("-empty"))
         assert app.query_one("#no-runs").display
         assert "train a reward model on your ratings" in str(app.query_one("#no-runs", Static).render())
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+
+
+async def test_the_first_run_takes_the_keyboard(services, project):
+    app = make_app(services, "train")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(TrainPane).has_class("-empty"))
+        make_run(project, SAMPLE, ending=FINISHED)
+        await until(pilot, lambda: table(pilot).row_count == 1)
+        await until(pilot, lambda: table(pilot).has_focus)
 
 
 async def test_the_list_has_state_progress_and_figure(services, runs):

@@ -84,7 +84,7 @@ class BlindTestAsked(Message):
     request: BlindRequest
 
 
-class TrainPane(Vertical):
+class TrainPane(Vertical, can_focus=True):
     """Runs and what can be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("train")]
@@ -125,8 +125,12 @@ class TrainPane(Vertical):
 
     def activate(self) -> None:
         """The tab was opened: take the keyboard."""
-        self.query_one("#runs", RowTable).focus()
+        self._take_focus()
         self._poll_now()
+
+    def _take_focus(self) -> None:
+        # A hidden table cannot hold the keyboard, and without a focus no key would work.
+        (self if self.has_class("-empty") else self.query_one("#runs", RowTable)).focus()
 
     # -- reading the run folders
 
@@ -152,8 +156,12 @@ class TrainPane(Vertical):
         self.view = message.view
         if self._keys_that_work() != before:
             self.refresh_bindings()
-        self.set_class(not self.view.rows, "-empty")
         self._show_rows()
+        if self.has_class("-empty") is bool(self.view.rows):
+            had_focus = self.has_focus_within or self.screen.focused is None
+            self.set_class(not self.view.rows, "-empty")
+            if self.display and had_focus:
+                self._take_focus()
         if self.view.detail is not None:
             self._show_detail(self.view.detail)
         self.post_message(RunsSeen(self.view.alive, self.view.alarm))
