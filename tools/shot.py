@@ -7,12 +7,14 @@ Without a project, the loop makes a small one first (some minutes), so that ther
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tuiprefs.project.project import open_project
+from tuiprefs.runs.folder import list_runs
 from tuiprefs.store.database import open_store
 from tuiprefs.tui.app import TuiprefsApp
 from tuiprefs.tui.rate import Phase, RatePane
@@ -29,6 +31,8 @@ def main() -> None:
     parser.add_argument("project", type=Path, nargs="?", help="folder of a project with ratings and runs")
     project = parser.parse_args().project or small_project()
     FIGURES.mkdir(parents=True, exist_ok=True)
+    # The pictures show what a terminal with all colours shows, whichever one this runs in.
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     for size in SIZES:
         asyncio.run(shoot(project, size))
 
@@ -54,6 +58,11 @@ async def shoot(root: Path, size: tuple[int, int]) -> None:
                 await pilot.pause(0.1)
                 if tab != "rate" or app.query_one(RatePane).phase is Phase.JUDGING:
                     break
+            if tab == "train":
+                await pilot.pause(2)
+                kinds = [folder.spec.kind for folder in reversed(list_runs(project))]
+                for _ in range(kinds.index("policy") if "policy" in kinds else 0):
+                    await pilot.press("down")
             # Long enough for a tune to sound, and for the curves to be read.
             await pilot.pause(3)
             app.save_screenshot(f"{tab}-{size[0]}x{size[1]}.svg", path=str(FIGURES))
