@@ -34,11 +34,15 @@ def share_of_a(texts: list[str]) -> list[float]:
     return [10 * text.count("a") / max(len(text), 1) for text in texts]
 
 
+def starts_with_z(texts: list[str]) -> list[bool]:
+    return [text.startswith("X:z") for text in texts]
+
+
 def a_trainer(
     new_lm: NewLM, tokenizer: Any, seed: int = 0, query: str = "X:", **changes: Any
 ) -> PolicyTrainer:
     policy = PolicyModel(new_lm(0), tokenizer.pad_token_id)
-    parts = PolicyParts(policy, frozen(new_lm(0)), tokenizer, share_of_a)
+    parts = PolicyParts(policy, frozen(new_lm(0)), tokenizer, share_of_a, starts_with_z)
     return PolicyTrainer(parts, TINY.model_copy(update=changes), query, seed)
 
 
@@ -94,6 +98,7 @@ FLIPS: dict[str, Any] = {
     "kl_coefficient_min": 0.02,
     "kl_coefficient_max": 0.005,
     "unfinished_score": 3.0,
+    "broken_score": 30.0,
     "whiten_advantages": False,
 }
 

@@ -19,6 +19,10 @@ NewLM = Callable[[int], Any]
 EOS = 1
 
 
+def none_broken(texts: list[str]) -> list[bool]:
+    return [False] * len(texts)
+
+
 def a_policy(new_lm: NewLM, seed: int = 0) -> PolicyModel:
     policy = PolicyModel(new_lm(seed))
     with torch.random.fork_rng():
@@ -41,6 +45,8 @@ def a_rollout(policy: PolicyModel, reference: Any, *, temperature: float = 1.0, 
         decode=lambda ids: " ".join(map(str, ids)),
         score=lambda texts: [float(len(text) % 7) for text in texts],
         unfinished_score=None,
+        broken_score=None,
+        judge=none_broken,
         temperature=temperature,
         rows=rows,
     )
@@ -133,16 +139,31 @@ def test_unfinished_responses_get_their_own_score(new_lm: NewLM) -> None:
     for unfinished in (None, -3.0):
         rollout = collect_rollout(
             policy, new_lm(1), responses, torch.tensor([[1], [1]]), eos_id=EOS, decode=str,
-            score=lambda texts: [2.0] * len(texts), unfinished_score=unfinished, temperature=1.0, rows=2,
+            score=lambda texts: [2.0] * len(texts), unfinished_score=unfinished, broken_score=None,
+            judge=none_broken, temperature=1.0, rows=2,
         )  # fmt: skip
         scores.append(rollout.scores.tolist())
     assert scores == [[2.0, 2.0], [2.0, -3.0]]
 
 
+@pytest.mark.parametrize(("broken_score", "expected"), [(None, [2.0, 2.0]), (-4.0, [-4.0, 2.0])])
+def test_broken_responses_get_their_own_score(
+    new_lm: NewLM, broken_score: float | None, expected: list[float]
+) -> None:
+    rollout = collect_rollout(
+        a_policy(new_lm), new_lm(1), torch.tensor([[5, EOS], [6, EOS]]), torch.tensor([[1], [1]]), eos_id=EOS,
+        decode=str, score=lambda texts: [2.0] * len(texts), unfinished_score=None, broken_score=broken_score,
+        judge=lambda texts: ["5" in text for text in texts], temperature=1.0, rows=2,
+    )  # fmt: skip
+    assert rollout.scores.tolist() == expected
+    assert rollout.metrics()["sample/broken"] == (0.0 if broken_score is None else 0.5)
+
+
 def test_a_model_that_never_ends_texts_has_no_unfinished_ones(new_lm: NewLM) -> None:
     rollout = collect_rollout(
         a_policy(new_lm), new_lm(1), torch.tensor([[5, 6]]), torch.tensor([[3]]), eos_id=None, decode=str,
-        score=lambda texts: [2.0], unfinished_score=-3.0, temperature=1.0, rows=2,
+        score=lambda texts: [2.0], unfinished_score=-3.0, broken_score=None, judge=none_broken, temperature=1.0,
+        rows=2,
     )  # fmt: skip
     assert rollout.scores.tolist() == [2.0]
 

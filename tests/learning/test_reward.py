@@ -140,20 +140,23 @@ def test_last_pooling_reads_the_last_token_and_mean_pooling_all(lm_dir: Path) ->
         model = a_scorer(lm_dir, pooling).model.eval()
         ids = torch.tensor([[1, 9, 17, 4]])
         hidden = model.body(input_ids=ids).last_hidden_state[0].detach().numpy()
-        pooled = hidden[-1] if pooling == "last" else hidden.mean(axis=0)
+        model.prior_tokens = 6.0
+        pooled = hidden[-1] if pooling == "last" else hidden.sum(axis=0) / (4 + 6)
+        model.head.bias.data.zero_()
         expected = pooled @ model.head.weight[0].detach().numpy() + model.head.bias.item()
-        assert float(model(ids, torch.ones_like(ids).bool())) == pytest.approx(float(expected), abs=1e-5)
+        assert model(ids, torch.ones_like(ids).bool()).item() == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_the_head_begins_as_in_the_paper() -> None:
     torch.manual_seed(0)
     head = RewardModel(torch.nn.Identity(), 4095, "last").head
-    assert float(head.weight.std()) == pytest.approx(1 / 64, rel=0.05)
-    assert float(head.bias) == 0
+    assert head.weight.std().item() == pytest.approx(1 / 64, rel=0.05)
+    assert head.bias.item() == 0
 
 
 def test_normalising_gives_mean_zero_and_deviation_one(lm_dir: Path) -> None:
     scorer = a_scorer(lm_dir)
+    scorer.model.prior_tokens = 5.0
     sequences = [scorer.encode("abcdefgh"[i:] * (i + 1)) for i in range(8)]
     scorer.model.normalize(sequences)
     scores = scorer.model.scores(sequences).detach().numpy()
@@ -226,6 +229,7 @@ def test_a_consistent_rater_is_learnt(lm_dir: Path) -> None:
 BASE = RewardSettings(epochs=3, batch_size=8, patience=3, keep_best=False)
 FLIPS: dict[str, Any] = {
     "pooling": "last",
+    "length_prior": 0.0,
     "epochs": 2,
     "batch_size": 16,
     "learning_rate": 1e-3,

@@ -57,10 +57,11 @@ def test_last_index_and_positions_follow_padding_of_either_side() -> None:
 
 
 def test_pooling_reads_real_tokens_only() -> None:
-    hidden = torch.tensor([[[1.0, 10.0], [3.0, 30.0], [99.0, 99.0]], [[99.0, 99.0], [2.0, 4.0], [4.0, 8.0]]])
+    values = torch.tensor([[1.0, 3.0, 99.0], [99.0, 2.0, 4.0]])
     mask = torch.tensor([[True, True, False], [False, True, True]])
-    assert tensors.pool_mean(hidden, mask).tolist() == [[2.0, 20.0], [3.0, 6.0]]
-    assert tensors.pool_last(hidden, mask).tolist() == [[3.0, 30.0], [4.0, 8.0]]
+    assert tensors.pool_mean(values, mask).tolist() == [2.0, 3.0]
+    assert tensors.pool_mean(values, mask, prior_tokens=6).tolist() == [0.5, 0.75]
+    assert tensors.pool_last(values, mask).tolist() == [3.0, 4.0]
 
 
 def test_whiten_golden_of_lm_human_preferences() -> None:
@@ -205,5 +206,9 @@ def test_preference_loss_of_four_and_of_missing_samples() -> None:
 
 
 def test_gain_and_bias_normalise() -> None:
-    gain, bias = tensors.gain_and_bias(3.0, 2.0)
-    assert (gain * 3 + bias, gain * 5 + bias) == pytest.approx((0.0, 1.0))
+    gain, bias = tensors.gain_and_bias(torch.tensor([1.0, 5.0]), torch.ones(2))
+    assert (gain, bias) == pytest.approx((0.5, -1.5))
+    scores, shares = torch.tensor(RNG.normal(2, 3, size=50)), torch.tensor(RNG.uniform(0.3, 0.9, size=50))
+    gain, bias = tensors.gain_and_bias(scores, shares)
+    normal = (gain * scores + bias * shares).numpy()
+    assert (normal.mean(), normal.std()) == pytest.approx((0.0, 1.0), abs=1e-6)

@@ -231,10 +231,10 @@ def test_a_reward_run_from_end_to_end(project: Any, store: Store, lm_dir: Path) 
 
 
 @pytest.mark.parametrize("name", ["normalize_before", "normalize_after"])
-def test_normalising_can_be_left_out(project: Any, store: Store, lm_dir: Path, name: str) -> None:
+def test_normalising_does_something(project: Any, store: Store, lm_dir: Path, name: str) -> None:
     rate(store)
     scores = []
-    for settings in (REWARD, REWARD.model_copy(update={name: False})):
+    for settings in (REWARD, REWARD.model_copy(update={name: not getattr(REWARD, name)})):
         folder = create_run(project, "reward", settings, {"model": str(lm_dir)}, seed=1)
         assert worker.main([str(folder.path)]) == 0
         scores.append(load_reward_model(project.models_dir / folder.name).score(["abab", "abababab1"]))

@@ -16,11 +16,12 @@ from tuiprefs.learning.policy_training import PolicyParts, PolicyTrainer, Update
 from tuiprefs.learning.reward_model import load_reward_model
 from tuiprefs.learning.sampling import load_model
 from tuiprefs.project.learning_settings import PolicySettings
+from tuiprefs.rating.setup import make_autofail
 from tuiprefs.runs import journal
 from tuiprefs.runs.models import resolve_model, resolve_reward_model
 
 # Metrics of the last update that the database keeps with the model.
-_KEPT = ("objective/score", "objective/kl", "objective/entropy", "sample/distinct_8", "sample/finished")
+_KEPT = ("objective/score", "objective/kl", "objective/entropy", "sample/distinct_8", "sample/broken")
 
 
 def run_policy(job: Job) -> None:
@@ -30,7 +31,7 @@ def run_policy(job: Job) -> None:
     inputs = job.inputs(lambda: _read_inputs(job, settings))
     limit_threads(inputs["torch_threads"])
     torch.manual_seed(job.spec.seed)
-    trainer = PolicyTrainer(_load_parts(inputs), settings, inputs["query"], job.spec.seed)
+    trainer = PolicyTrainer(_load_parts(job, inputs), settings, inputs["query"], job.spec.seed)
     checkpoints = CheckpointFolder(job.folder.checkpoints_dir, settings.keep_checkpoints)
     if job.resume:
         _restore(job, trainer, checkpoints)
@@ -71,13 +72,18 @@ def project_query(job: Job) -> str:
     return section.query if section.query is not None else domains.get(section.domain).default_query
 
 
-def _load_parts(inputs: dict[str, Any]) -> PolicyParts:
+def _load_parts(job: Job, inputs: dict[str, Any]) -> PolicyParts:
     device = pick_device()
     model, tokenizer = load_model(inputs["model_path"], device)
     reference, _ = load_model(inputs["model_path"], device)
     scorer = load_reward_model(Path(inputs["reward_path"]), device)
     policy = PolicyModel(model, tokenizer.pad_token_id).to(device)
-    return PolicyParts(policy, frozen(reference), tokenizer, scorer.score)
+    autofail = make_autofail(job.project)
+
+    def judge(texts: list[str]) -> list[bool]:
+        return [autofail.judge(text).verdict == "broken" for text in texts]
+
+    return PolicyParts(policy, frozen(reference), tokenizer, scorer.score, judge)
 
 
 def _restore(job: Job, trainer: PolicyTrainer, checkpoints: CheckpointFolder) -> None:
@@ -99,5 +105,6 @@ def _record(job: Job, update: Update, number: int, settings: PolicySettings) -> 
                 "score": float(rollout.scores[row]),
                 "kl": float(kl[row]),
                 "finished": bool(rollout.finished[row]),
+                "broken": bool(rollout.broken[row]),
             }
         )

@@ -38,12 +38,21 @@ ADJUSTABLE = ("kl_coefficient", "learning_rate")
 
 @dataclass(frozen=True)
 class PolicyParts:
-    """What a policy run is made of: three models that share nothing, and the policy's tokenizer."""
+    """What a policy run is made of: three models that share nothing.
+
+    Attributes:
+        policy: the model that learns.
+        reference: the frozen model that it begins as.
+        tokenizer: the tokenizer of both.
+        score: gives texts the reward model's scores.
+        judge: says which texts auto-fail calls broken.
+    """
 
     policy: PolicyModel
     reference: Any
     tokenizer: Any
     score: Callable[[list[str]], list[float]]
+    judge: Callable[[list[str]], list[bool]]
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,8 @@ class PolicyTrainer:
             decode=lambda ids: decode(tokenizer, ids),
             score=self.parts.score,
             unfinished_score=settings.unfinished_score,
+            broken_score=settings.broken_score,
+            judge=self.parts.judge,
             temperature=settings.temperature,
             rows=settings.micro_batch_size,
         )

@@ -26,16 +26,23 @@ _REWARD = "reward.json"
 
 
 class RewardModel(nn.Module):
-    """Scores token sequences: ``gain * head(pooled hidden states) + bias``.
+    """Scores token sequences: ``gain * head(hidden state) + bias``, of the last token or as a mean.
 
     The head begins as N(0, 1/sqrt(D + 1)) as in Ziegler et al. (2019), gain and bias as 1 and 0;
     ``normalize`` sets them, and training moves them.
+
+    Attributes:
+        prior_tokens: tokens of score 0 that a mean counts besides the real ones. A policy soon finds that a
+            mean over few tokens is easily high; with a prior, a short text must earn its score.
     """
 
-    def __init__(self, body: nn.Module, hidden_size: int, pooling: Pooling) -> None:
+    def __init__(
+        self, body: nn.Module, hidden_size: int, pooling: Pooling, prior_tokens: float = 0.0
+    ) -> None:
         super().__init__()
         self.body = body
         self.pooling: Pooling = pooling
+        self.prior_tokens = prior_tokens
         self.head = nn.Linear(hidden_size, 1)
         nn.init.normal_(self.head.weight, std=1 / math.sqrt(hidden_size + 1))
         nn.init.zeros_(self.head.bias)
@@ -54,9 +61,10 @@ class RewardModel(nn.Module):
         if not bool(mask[:, 0].all()):
             inputs |= {"attention_mask": mask.long(), "position_ids": position_ids(mask)}
         hidden = self.body(**inputs).last_hidden_state
-        pooled = pool_mean(hidden, mask) if self.pooling == "mean" else pool_last(hidden, mask)
-        raw: Tensor = self.head(pooled).squeeze(-1)
-        return self.gain * raw + self.bias
+        values: Tensor = self.gain * self.head(hidden).squeeze(-1) + self.bias
+        return (
+            pool_last(values, mask) if self.pooling == "last" else pool_mean(values, mask, self.prior_tokens)
+        )
 
     def scores(self, sequences: Sequence[Sequence[int]], chunk_tokens: int = SCORING_TOKENS) -> Tensor:
         """Scores, (len(sequences),), of token lists of any lengths, in their order.
@@ -79,11 +87,16 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def normalize(self, sequences: Sequence[Sequence[int]]) -> tuple[float, float]:
-        """Set gain and bias so that ``sequences`` score with mean 0 and deviation 1; returns the two."""
+        """Set gain and bias so that ``sequences`` score with mean 0 and deviation 1; returns the two.
+
+        What a prior draws short texts to is then the mean of the ``sequences``.
+        """
         self.gain.fill_(1.0)
         self.bias.fill_(0.0)
         scores = self.scores(sequences)
-        gain, bias = gain_and_bias(float(scores.mean()), float(scores.std(correction=0)))
+        lengths = torch.tensor([len(sequence) for sequence in sequences], device=scores.device)
+        prior = 0.0 if self.pooling == "last" else self.prior_tokens
+        gain, bias = gain_and_bias(scores, lengths / (lengths + prior))
         self.gain.fill_(gain)
         self.bias.fill_(bias)
         return gain, bias
@@ -135,7 +148,8 @@ def save_reward_model(scorer: TextScorer, path: Path, facts: dict[str, Any]) -> 
     scorer.tokenizer.save_pretrained(path)
     head = {"weight": model.head.weight, "bias": model.head.bias, "gain": model.gain, "shift": model.bias}
     save_file({name: tensor.detach().cpu().clone() for name, tensor in head.items()}, path / _HEAD)
-    write_json(path / _REWARD, {"pooling": model.pooling, "max_tokens": scorer.max_tokens, **facts})
+    shape = {"pooling": model.pooling, "prior_tokens": model.prior_tokens, "max_tokens": scorer.max_tokens}
+    write_json(path / _REWARD, {**shape, **facts})
 
 
 def load_reward_model(path: Path, device: str = "cpu") -> TextScorer:
@@ -152,7 +166,7 @@ def load_reward_model(path: Path, device: str = "cpu") -> TextScorer:
             f"{path} holds no reward model ({_REWARD} is missing): train one with `tuiprefs train reward`."
         ) from None
     body, tokenizer = _load_body(str(path), dropout=0.0)
-    model = RewardModel(body, int(body.config.hidden_size), facts["pooling"])
+    model = RewardModel(body, int(body.config.hidden_size), facts["pooling"], facts["prior_tokens"])
     with torch.no_grad():
         model.head.weight.copy_(head["weight"])
         model.head.bias.copy_(head["bias"])

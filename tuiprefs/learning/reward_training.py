@@ -48,6 +48,9 @@ class RewardTrainer:
     ) -> None:
         """``sequences`` holds the token ids of every sample in ``split``, by sample id."""
         self.model = model
+        if model.pooling == "mean":
+            usual = sum(map(len, sequences.values())) / len(sequences)
+            model.prior_tokens = settings.length_prior * usual
         self.sequences = sequences
         self.split = split
         self.settings = settings

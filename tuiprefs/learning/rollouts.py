@@ -38,6 +38,7 @@ class Rollout:
         scores: of the whole samples, (B,).
         texts: the samples, decoded.
         finished: ended by themselves within T tokens, (B,).
+        broken: called broken by auto-fail, (B,).
     """
 
     token_ids: Tensor
@@ -50,6 +51,7 @@ class Rollout:
     scores: Tensor
     texts: list[str]
     finished: Tensor
+    broken: Tensor
 
     @property
     def token_count(self) -> int:
@@ -73,6 +75,7 @@ class Rollout:
             "ppo/policy/entropy": float(masked_mean(self.token_entropy, self.mask)),
             "sample/response_length": float(self.mask.sum(dim=1).float().mean()),
             "sample/finished": float(self.finished.float().mean()),
+            "sample/broken": float(self.broken.float().mean()),
             "sample/unique": len(set(self.texts)) / len(self.texts),
             "sample/distinct_8": distinct(self.texts, DISTINCT_LENGTH),
         }
@@ -113,13 +116,16 @@ def collect_rollout(
     decode: Callable[[list[int]], str],
     score: Callable[[list[str]], list[float]],
     unfinished_score: float | None,
+    broken_score: float | None,
+    judge: Callable[[list[str]], list[bool]],
     temperature: float,
     rows: int,
 ) -> Rollout:
     """Score and measure ``response_ids``, (B, R), that the policy wrote after ``query_ids``, (B, Q).
 
     What stands after end-of-text is cut away, and T is the longest response left. A response without
-    end-of-text scores ``unfinished_score`` (unless None), whatever the reward model thinks of it.
+    end-of-text scores ``unfinished_score``, and one that ``judge`` calls broken ``broken_score``, whatever
+    the reward model thinks of it (each unless None; broken ones are not looked for then).
     """
     mask = response_mask(response_ids, eos_id)
     longest = int(mask.sum(dim=1).max())
@@ -136,8 +142,12 @@ def collect_rollout(
         for query, response, row in zip(query_ids.tolist(), response_ids.tolist(), mask, strict=True)
     ]
     scores = torch.tensor(score(texts), dtype=torch.float32, device=mask.device)
+    broken = torch.zeros_like(finished)
     if unfinished_score is not None:
         scores = torch.where(finished, scores, unfinished_score)
+    if broken_score is not None:
+        broken = torch.tensor(judge(texts), device=mask.device)
+        scores = torch.where(broken, broken_score, scores)
     measured = measure_responses(policy, reference, token_ids, mask, temperature, rows)
     return Rollout(
         token_ids=token_ids,
@@ -146,6 +156,7 @@ def collect_rollout(
         scores=scores,
         texts=texts,
         finished=finished,
+        broken=broken,
         **measured,
     )
 

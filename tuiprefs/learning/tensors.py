@@ -45,16 +45,17 @@ def position_ids(mask: Tensor) -> Tensor:
     return counts.cumsum(dim=1) - counts
 
 
-def pool_last(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Hidden state, (B, D), of each row's last real token, from (B, T, D)."""
-    rows = torch.arange(hidden.shape[0], device=hidden.device)
-    return hidden[rows, last_index(mask)]
+def pool_last(values: Tensor, mask: Tensor) -> Tensor:
+    """Value, (B,), of each row's last real token, from (B, T)."""
+    return values.gather(1, last_index(mask).unsqueeze(1)).squeeze(1)
 
 
-def pool_mean(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Mean hidden state, (B, D), of each row's real tokens, from (B, T, D)."""
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+def pool_mean(values: Tensor, mask: Tensor, prior_tokens: float = 0.0) -> Tensor:
+    """Mean value, (B,), of each row's real tokens, from (B, T), with ``prior_tokens`` more of value 0.
+
+    The prior draws short rows towards 0: a mean of few tokens says less.
+    """
+    return torch.where(mask, values, 0.0).sum(dim=1) / (mask.sum(dim=1) + prior_tokens).clamp(min=1)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -160,7 +161,12 @@ def preference_loss(scores: Tensor, targets: Tensor) -> Tensor:
     return -torch.where(targets > 0, targets * log_shares, 0.0).sum(dim=-1)
 
 
-def gain_and_bias(mean: float, deviation: float) -> tuple[float, float]:
-    """Gain and bias that bring scores of this mean and deviation to mean 0 and deviation 1."""
+def gain_and_bias(scores: Tensor, shares: Tensor) -> tuple[float, float]:
+    """Gain and bias that bring ``gain * scores + bias * shares``, both (B,), to mean 0 and deviation 1.
+
+    ``shares`` says how much of a bias that every token bears reaches the score: 1 without a prior.
+    """
+    offset = scores.mean() / shares.mean()
+    deviation = float((scores - offset * shares).std(correction=0))
     gain = 1.0 / max(deviation, WHITEN_EPSILON)
-    return gain, -gain * mean
+    return gain, -gain * float(offset)

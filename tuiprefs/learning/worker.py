@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _do(folder: RunFolder, recorder: Recorder, control: ControlReader, resume: bool) -> str:
     """Do the run; returns in one sentence how it ended."""
+    # A thread that waits must not spin: beside the app, that costs more than all the threads gain.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -78,8 +78,14 @@ class RewardSettings(LearningSection):
         description="What of the sample the score is read from: the mean of all tokens' hidden states, "
         "or the last token's (OpenAI 2019).",
     )
-    epochs: int = Field(8, ge=1, le=1000, description="Passes over the comparisons, at most.")
-    batch_size: int = Field(16, ge=1, description="Comparisons in one gradient step.")
+    length_prior: float = Field(
+        0.25,
+        ge=0,
+        description="Share of the usual length at which a mean is drawn half-way to 0, so that a policy "
+        "gains nothing by ever shorter texts (only with pooling mean).",
+    )
+    epochs: int = Field(3, ge=1, le=1000, description="Passes over the comparisons, at most.")
+    batch_size: int = Field(8, ge=1, description="Comparisons in one gradient step.")
     learning_rate: float = Field(3e-4, gt=0, le=1, description="Peak learning rate of the body.")
     head_learning_rate: float = Field(3e-3, gt=0, le=1, description="Peak learning rate of the new head.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay.")
@@ -101,7 +107,9 @@ class RewardSettings(LearningSection):
         0.2, ge=0, lt=1, description="Part of the comparisons kept back to measure accuracy."
     )
     normalize_before: bool = Field(
-        True, description="Before training, set gain and bias so that reference samples score 0 ± 1 (OpenAI)."
+        False,
+        description="Before training, set gain and bias so that reference samples score 0 ± 1 (OpenAI: "
+        "yes; here it measures worse).",
     )
     normalize_after: bool = Field(True, description="The same after training (OpenAI).")
     normalize_samples: int = Field(
@@ -111,7 +119,7 @@ class RewardSettings(LearningSection):
         True, description="End with the weights of the epoch with the lowest held-out loss, not the last."
     )
     patience: int = Field(
-        3,
+        2,
         ge=1,
         description="Stop after this many epochs without a lower held-out loss (only with keep_best).",
     )
@@ -134,14 +142,18 @@ class PolicySettings(LearningSection):
     )
     updates: int = Field(60, ge=1, description="Policy updates; each writes batch_size fresh samples.")
     batch_size: int = Field(32, ge=2, description="Episodes (samples) of one update (OpenAI: 64 or 512).")
-    minibatches: int = Field(1, ge=1, description="Gradient steps that one pass over a batch is cut into.")
-    epochs: int = Field(4, ge=1, le=100, description="Passes over each batch (OpenAI).")
+    minibatches: int = Field(
+        2, ge=1, description="Gradient steps that one pass over a batch is cut into (OpenAI: 1)."
+    )
+    epochs: int = Field(2, ge=1, le=100, description="Passes over each batch (OpenAI: 4).")
     micro_batch_size: int = Field(
         16,
         ge=1,
         description="Episodes held in memory at once; changes memory and speed, not the result.",
     )
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Adam's step at the first update.")
+    learning_rate: float = Field(
+        3e-4, gt=0, le=1, description="Adam's step at the first update; large models want 1e-5 (OpenAI)."
+    )
     learning_rate_decay: bool = Field(True, description="Fall linearly to 0 at the last update (OpenAI).")
     adam_epsilon: float = Field(
         1e-5, gt=0, description="Adam's epsilon, applied as TensorFlow does (OpenAI)."
@@ -150,18 +162,22 @@ class PolicySettings(LearningSection):
     adam_beta2: float = Field(0.999, ge=0, lt=1, description="Adam's decay of the mean squared gradient.")
     max_gradient_norm: float = Field(1.0, gt=0, description="Longer gradients are scaled down to this norm.")
     temperature: float = Field(
-        1.0, gt=0, le=5, description="Divides the logits in rollout, reference and update alike."
+        0.8,
+        gt=0,
+        le=5,
+        description="Divides the logits in rollout, reference and update alike; best as samples are drawn "
+        "(OpenAI: 0.7).",
     )
     kl_coefficient: float = Field(
         0.05, ge=0, description="Penalty per nat away from the reference, at the start."
     )
     kl_target: float | None = Field(
-        15.0,
+        12.0,
         gt=0,
         description="Nats per sample to which the coefficient is steered; unset, the coefficient is fixed.",
     )
     kl_horizon: float = Field(
-        600.0, gt=0, description="Episodes over which the coefficient follows (OpenAI: 10000 at batch 512)."
+        150.0, gt=0, description="Episodes over which the coefficient follows (OpenAI: 10000 at batch 512)."
     )
     kl_coefficient_min: float = Field(1e-4, ge=0, description="The controller goes no lower.")
     kl_coefficient_max: float = Field(10.0, gt=0, description="The controller goes no higher.")
@@ -183,6 +199,11 @@ class PolicySettings(LearningSection):
         -2.0,
         description="Score of a response that reaches response_length unended, in place of the reward "
         "model's; unset, the reward model's own.",
+    )
+    broken_score: float | None = Field(
+        -2.0,
+        description="Score of a response that auto-fail calls broken, in place of the reward model's; "
+        "unset, the reward model's own.",
     )
     streamed_samples: int = Field(4, ge=0, description="Samples of each update written to samples.jsonl.")
     checkpoint_every: int = Field(10, ge=1, description="Updates from one checkpoint to the next.")
