@@ -15,7 +15,7 @@ from tuiprefs.store.comparisons import list_comparisons
 from tuiprefs.store.samples import NewSample, add_samples
 from tuiprefs.tui import blind_runs
 from tuiprefs.tui.form import FormScreen
-from tuiprefs.tui.rate import Phase
+from tuiprefs.tui.rate_view import Phase
 from tuiprefs.tui.run_form import BlindRequest
 from tuiprefs.tui.widgets.tune_panel import TunePanel
 

@@ -13,8 +13,9 @@ from tuiprefs.project.errors import TuiprefsError
 from tuiprefs.rating.session import RatingSession
 from tuiprefs.store.comparisons import count_comparisons, list_comparisons
 from tuiprefs.store.samples import NewSample, add_samples
-from tuiprefs.tui.rate import Phase, RatePane
+from tuiprefs.tui.rate import RatePane
 from tuiprefs.tui.rate_messages import PairReady, Saved
+from tuiprefs.tui.rate_view import Phase
 from tuiprefs.tui.widgets.notice import Notice
 from tuiprefs.tui.widgets.sample_text import SampleText
 from tuiprefs.tui.widgets.sound_bar import SoundBar
@@ -283,6 +284,19 @@ async def test_broken_samples_never_reach_the_screen(project, store):
     assert count_comparisons(store, origins=["autofail"]) > 0
 
 
+async def test_where_all_are_broken_not_every_pair_is_gone_through(project, store):
+    texts = [f"X:1\nK:D\n@@@ dAFDFA|dedcBA|dcdefg|{'A' * (i % 9)}{'B' * (i // 9)}|]" for i in range(60)]
+    add_samples(store, [NewSample(text, "model", query="X:1\n") for text in texts])
+    app = make_app(fake_services(project, store))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "60 of 60 are broken" in notice(pilot))
+        await pilot.pause(2.5)
+        # Two passes of 30 pairs at most, of 1,770 pairs that there are; and tunes that come later are shown.
+        assert 0 < count_comparisons(store, origins=["autofail"]) <= 60
+        add_tunes(store, 4)
+        await judging(pilot)
+
+
 async def test_sound_left_then_right_and_the_keys_for_it(services, store):
     async with rating(services) as pilot:
         left, right = pilot.app.query("RatePane SoundBar").results(SoundBar)
@@ -312,6 +326,31 @@ async def test_no_sound_while_another_tab_is_open(services, store):
         await judging(pilot)
         await pilot.pause(0.2)
         assert not services.player.playing
+
+
+async def test_a_pair_that_came_unseen_sounds_when_the_tab_is_opened_and_stops_when_it_is_left(services):
+    app = make_app(services, "train")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await judging(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: services.player.playing)
+        services.clock.now = 2.0
+        await pilot.press("f4")
+        assert not services.player.playing
+        await pilot.press("f2")
+        await pilot.pause(0.2)
+        assert not services.player.playing
+
+
+async def test_a_session_that_cannot_begin_says_why_and_can_be_tried_again(services, store):
+    player = services.make_player(services.settings)
+    services.make_player = lambda _settings: (_ for _ in ()).throw(TuiprefsError("the device is on fire"))
+    app = make_app(services)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "the device is on fire" in notice(pilot))
+        services.make_player = lambda _settings: player
+        await pilot.press("enter")
+        await judging(pilot)
 
 
 async def test_the_player_is_closed_with_the_app(services, store):

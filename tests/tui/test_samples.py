@@ -28,11 +28,15 @@ RUN = "20251122-190000-sample-77aa"
 
 @pytest.fixture
 def mixed(project, store):
-    """Three tunes of a run (one of them broken), two of the corpus."""
+    """Three tunes of a run (one of them broken), two of the corpus.
+
+    Only a corpus tune is unchecked: the session in the Rate tab checks all that it would show.
+    """
     texts = iter(TUNES)
     add_samples(store, [NewSample(next(texts), "corpus") for _ in range(2)])
     add_samples(store, [NewSample(next(texts), "model", model="starter", run=RUN) for _ in range(3)])
-    set_verdict(store, 1, "ok")
+    for id_ in (1, 3, 5):
+        set_verdict(store, id_, "ok")
     set_verdict(store, 4, "broken", "too-short", "2.00 s of sound, less than 5.57 s")
     save_scores(store, "20251122-200000-reward-1a2b", [(3, 1.25), (5, -0.5)])
     return fake_services(project, store)
@@ -60,7 +64,7 @@ async def test_newest_first_with_verdict_model_score_and_repetition(mixed):
         await until(pilot, lambda: table(pilot).row_count == 5)
         assert ids(pilot) == [5, 4, 3, 2, 1]
         shown = rows(pilot)
-        assert [row[1] for row in shown] == ["unchecked", "too-short", "unchecked", "unchecked", "ok"]
+        assert [row[1] for row in shown] == ["ok", "too-short", "ok", "unchecked", "ok"]
         assert [row[2] for row in shown] == ["starter"] * 3 + ["corpus"] * 2
         assert [row[3] for row in shown] == ["-0.500", "–", "1.25", "–", "–"]
         assert shown[-1][4] == f"{repetition(TUNES[0], ABC):.0%}"

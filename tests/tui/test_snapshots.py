@@ -19,7 +19,8 @@ from tuiprefs.store.samples import NewSample, add_samples, set_verdicts
 from tuiprefs.store.scores import save_scores
 from tuiprefs.tui import run_watch
 from tuiprefs.tui.help import HelpScreen
-from tuiprefs.tui.rate import Phase, RatePane
+from tuiprefs.tui.rate import RatePane
+from tuiprefs.tui.rate_view import Phase
 from tuiprefs.tui.widgets.chart import Chart
 from tuiprefs.tui.widgets.sound_bar import SoundBar
 from tuiprefs.tui.widgets.status_bar import StatusBar
@@ -106,7 +107,7 @@ def runs(project, monkeypatch):
 def many_samples(project, store):
     add_samples(store, [NewSample(text, "corpus") for text in TUNES[:3]])
     add_samples(store, [NewSample(text, "model", model=POLICY, run=SAMPLE) for text in TUNES[3:]])
-    set_verdicts(store, [(id_, "ok", None, None) for id_ in (1, 2, 3, 4, 6, 7)])
+    set_verdicts(store, [(id_, "ok", None, None) for id_ in (1, 3, 4, 6, 7, 8)])
     set_verdicts(store, [(5, "broken", "repetition", "67 characters repeat every 6, more than 43")])
     save_scores(store, REWARD, [(id_, id_ / 3 - 1.5) for id_ in range(3, 9)])
     return fake_services(project, store)

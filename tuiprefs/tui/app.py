@@ -26,10 +26,11 @@ from tuiprefs.tui.help import HelpScreen
 from tuiprefs.tui.messages import JobFailed, RunsSeen, Said, SoundOpened
 from tuiprefs.tui.palette import ActionCommands
 from tuiprefs.tui.rate import RatePane
+from tuiprefs.tui.run_starter import BlindTestAsked
 from tuiprefs.tui.samples import SamplesPane
 from tuiprefs.tui.services import Services
 from tuiprefs.tui.theme import SIXTEEN, THEMES, theme_for
-from tuiprefs.tui.train import BlindTestAsked, TrainPane
+from tuiprefs.tui.train import TrainPane
 from tuiprefs.tui.widgets.key_bar import KeyBar
 from tuiprefs.tui.widgets.status_bar import StatusBar
 from tuiprefs.tui.widgets.tab_bar import TABS, TabBar
@@ -117,6 +118,8 @@ class TuiprefsApp(App[int]):
 
     def action_show_tab(self, tab: Tab) -> None:
         """Open a tab and give it the keyboard."""
+        if tab != self.tab:
+            self.pane(self.tab).deactivate()
         self.query_one("#tabs", ContentSwitcher).current = tab
         self.query_one(TabBar).active = tab
         self.pane(tab).activate()

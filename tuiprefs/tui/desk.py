@@ -43,19 +43,40 @@ class Session(Protocol):
 
 
 class InterruptiblePairs:
-    """A source of pairs that asks before each one whether anybody still waits.
+    """A source of pairs that can be broken off, and that begins no pass in which nobody could be asked.
 
     Where most samples are broken a session goes through many pairs by itself before it finds one for a
-    person; closing the app must not have to wait for it.
+    person. Closing the app must not have to wait for it; and where fewer than two samples are sound it would
+    go on through every pair there is, and store them all.
     """
 
-    def __init__(self, source: PairSource, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        source: PairSource,
+        check: Callable[[], None],
+        count: Callable[[], int],
+        worthwhile: Callable[[], bool],
+    ) -> None:
+        """Args:
+        source: Where the pairs come from.
+        check: Raises what breaks off.
+        count: How many samples there are; where they have become more, another pass is begun.
+        worthwhile: Whether another pass over the same samples could bring a pair for a person.
+        """
         self._source = source
         self._check = check
+        self._count = count
+        self._worthwhile = worthwhile
+        self._counted = -1
 
     def next_pair(self) -> Pair | None:
-        """The next pair; raises what ``check`` raises."""
+        """The next pair; None also where a further pass would be in vain."""
         self._check()
+        if self._source.remaining == 0:
+            count = self._count()
+            if count == self._counted and not self._worthwhile():
+                return None
+            self._counted = count
         return self._source.next_pair()
 
     @property

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Label
 
 from tuiprefs.tui.actions import SCOPE_TITLES, Scope, actions_of
 
@@ -33,17 +32,10 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = "Keys"
             box.border_subtitle = "↑ ↓ scroll · esc close"
             with VerticalScroll(id="help-text"):
-                yield Static(self._text())
-
-    def _text(self) -> Content:
-        scopes = sorted(SCOPE_TITLES, key=lambda scope: (scope != self.scope, scope != "app"))
-        parts = [self._section(scope) for scope in scopes]
-        return Content("\n\n").join(parts)
-
-    @staticmethod
-    def _section(scope: Scope) -> Content:
-        lines = [Content.styled(SCOPE_TITLES[scope], "bold $primary")]
-        for action in actions_of(scope):
-            keys = action.key_names or "palette"
-            lines.append(Content.assemble((f"  {keys:<14}", "bold $accent"), (action.help, "$foreground")))
-        return Content("\n").join(lines)
+                scopes = sorted(SCOPE_TITLES, key=lambda scope: (scope != self.scope, scope != "app"))
+                for scope in scopes:
+                    yield Label(SCOPE_TITLES[scope], classes="help-heading")
+                    for action in actions_of(scope):
+                        with Horizontal(classes="help-row"):
+                            yield Label(action.key_names or "palette", classes="help-keys", markup=False)
+                            yield Label(action.help, classes="help-words")

@@ -1,27 +1,18 @@
-"""The Rate tab: two samples side by side, their sound, a verdict, and the next pair."""
+"""The Rate tab: what its keys do, and what happens when its jobs report."""
 
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum, auto
 from typing import ClassVar, Literal
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.widgets import Static
 
-from tuiprefs.rating.blind import BlindTest
-from tuiprefs.rating.session import Answer, Progress
+from tuiprefs.rating.session import Answer
 from tuiprefs.tui.actions import bindings
-from tuiprefs.tui.blind_runs import BlindRuns
-from tuiprefs.tui.desk import Desk, Hearing
 from tuiprefs.tui.dialogs import ConfirmScreen
 from tuiprefs.tui.listening import Listening, Side
-from tuiprefs.tui.messages import Said, SoundOpened
-from tuiprefs.tui.names import short_name
-from tuiprefs.tui.rate_jobs import RateJobs
+from tuiprefs.tui.messages import JobFailed, Said, SoundOpened
 from tuiprefs.tui.rate_messages import (
     AutoRated,
     AutoRating,
@@ -37,10 +28,10 @@ from tuiprefs.tui.rate_messages import (
     PairReady,
     Saved,
 )
-from tuiprefs.tui.rate_text import ENDED_HINT, blind_words, progress_line, said, subtitle
+from tuiprefs.tui.rate_text import ENDED_HINT, blind_words, progress_line, said
+from tuiprefs.tui.rate_view import Phase, RateView
 from tuiprefs.tui.run_form import BlindRequest
 from tuiprefs.tui.services import Services
-from tuiprefs.tui.widgets.notice import Notice
 from tuiprefs.tui.widgets.tune_panel import TunePanel
 
 TICK_SECONDS = 0.1
@@ -50,55 +41,14 @@ SCROLL_LINES = 3
 Command = Literal["left", "right", "tie", "skip", "undo"]
 
 
-class Phase(Enum):
-    """What the tab is doing."""
-
-    OPENING = auto()
-    WAITING = auto()
-    """There is no pair yet; it looks for one every second."""
-    JUDGING = auto()
-    """A pair is on the screen."""
-    SAVING = auto()
-    """An answer is being stored, or the next pair fetched; keys pressed now wait for it."""
-    AUTO_RATING = auto()
-    BLIND_WRITING = auto()
-    """Two models write samples for a blind test."""
-    ENDED = auto()
-    """Left, auto-rated, or a blind test is over; enter goes on."""
-
-
-class RatePane(RateJobs, can_focus=True):
+class RatePane(RateView, can_focus=True):
     """Pairs, one after another."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("rate")]
 
     def __init__(self, services: Services, *, id: str) -> None:
         super().__init__(services, id=id)
-        self.phase = Phase.OPENING
-        """What the tab is doing."""
-        self.desk: Desk | None = None
-        """Where pairs come from and answers go."""
-        self.hearing: Hearing | None = None
-        """The pair on the screen."""
-        self.blind: BlindTest | None = None
-        """The blind test under way, if it is one."""
-        self.progress: Progress | None = None
-        """How the session goes."""
-        self.listening: Listening | None = None
-        """What sounds; None where nothing can."""
-        self._blind_runs: BlindRuns | None = None
         self._typed_ahead: deque[Command] = deque()
-        self._shown_at = 0.0
-        self._fetching = False
-
-    def compose(self) -> ComposeResult:
-        """A line of progress above the pair; a notice in its place where there is none."""
-        music = self.services.domain.has_sound
-        yield Static("", id="rate-progress")
-        with Horizontal(id="pair"):
-            yield TunePanel("1  Left", music=music, id="left")
-            yield TunePanel("2  Right", music=music, id="right")
-        yield Notice(id="rate-notice")
 
     def on_mount(self) -> None:
         """Begin a session."""
@@ -108,27 +58,17 @@ class RatePane(RateJobs, can_focus=True):
         self.open_desk()
 
     def activate(self) -> None:
-        """The tab was opened: take the keyboard."""
+        """The tab was opened: take the keyboard, and play the pair that came while it was closed."""
         self.focus()
+        if self._unheard and self.phase is Phase.JUDGING and self.listening is not None:
+            self._unheard = False
+            self.listening.play_both()
+
+    def deactivate(self) -> None:
+        """Another tab is opened: be silent."""
+        self._silence()
 
     # -- keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
-        judging = self.phase in (Phase.JUDGING, Phase.SAVING)
-        if action == "resume":
-            return self.phase is Phase.ENDED
-        if action in ("choose", "scroll_text"):
-            return judging
-        if action in ("replay", "toggle_sound"):
-            return judging and self.listening is not None
-        if action == "auto_rate":
-            return judging and self.blind is None
-        if action == "undo":
-            return judging or (self.phase in (Phase.WAITING, Phase.ENDED) and self.desk is not None)
-        if action == "leave":
-            return judging or self.phase is Phase.BLIND_WRITING
-        return True
 
     def action_choose(self, answer: Answer) -> None:
         """Judge the pair on the screen; while the last answer is being stored, the next one."""
@@ -239,6 +179,12 @@ class RatePane(RateJobs, can_focus=True):
         self._fetching = False
         self._enter(Phase.WAITING)
         self._look_again()
+
+    @on(JobFailed)
+    def _job_failed(self, message: JobFailed) -> None:
+        """Where no session could begin or end, there is nothing on the screen to go on with."""
+        if self.phase is Phase.OPENING and message.group in ("desk", "conclude"):
+            self._end("Rating cannot go on", f"{message.sentence}\n\nenter: try again")
 
     @on(PairReady)
     def _pair_ready(self, message: PairReady) -> None:
@@ -352,32 +298,7 @@ class RatePane(RateJobs, can_focus=True):
             title, text = blind_words(message.result)
             self._end(title, f"{text}\n\n{ENDED_HINT}")
 
-    # -- the screen
-
-    def _show_pair(self, hearing: Hearing, autoplay: bool = True) -> None:
-        left, right = hearing.clips()
-        pair = hearing.pair
-        self.hearing = hearing
-        self.remove_class("-notice")
-        hidden = self.blind is not None
-        for side, sample, clip in (("left", pair.left, left), ("right", pair.right, right)):
-            panel = self.query_one(f"#{side}", TunePanel)
-            panel.show(sample.text, "" if hidden else subtitle(sample), clip.seconds, clip.note)
-        self._enter(Phase.JUDGING)
-        self._show_progress()
-        self._shown_at = self.services.clock()
-        if self.listening is not None:
-            self.listening.load(left, right)
-            if autoplay and self.services.settings.rating.autoplay and self.display:
-                self.listening.play_both()
-            self._tick()
-
-    def _tick(self) -> None:
-        if self.listening is None:
-            return
-        now = self.listening.tick()
-        for side in ("left", "right"):
-            self.query_one(f"#{side}", TunePanel).sound(now.seconds if now.side == side else None)
+    # -- going on
 
     def _look_again(self) -> None:
         """Ask for a pair, or for news of the blind test, unless somebody is asking already."""
@@ -395,34 +316,6 @@ class RatePane(RateJobs, can_focus=True):
         self._enter(Phase.OPENING)
         self._notice("Counting…")
         self.conclude_blind(self.desk, self.blind)
-
-    def _show_progress(self) -> None:
-        names = ""
-        if self.blind is not None:
-            plan = self.blind.plan
-            names = f"{short_name(plan.model_a)} against {short_name(plan.model_b)}"
-        self.query_one("#rate-progress", Static).update(progress_line(self.progress, self._rater, names))
-
-    @property
-    def _rater(self) -> str:
-        return self.services.settings.rating.rater
-
-    def _notice(self, title: str, text: str = "", done: int | None = None, total: int | None = None) -> None:
-        self.add_class("-notice")
-        self.query_one(Notice).show(title, text, done, total)
-
-    def _end(self, title: str, text: str) -> None:
-        self._enter(Phase.ENDED)
-        self._notice(title, text)
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self.refresh_bindings()
-
-    def _silence(self) -> None:
-        if self.listening is not None:
-            self.listening.stop()
-            self._tick()
 
     def _reset(self) -> None:
         self.desk = self.hearing = self.blind = self.progress = self._blind_runs = None

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 
 from tuiprefs.project.errors import TuiprefsError
 from tuiprefs.rating.session import Answer
+from tuiprefs.store.samples import count_samples
 from tuiprefs.tui.blind_runs import BlindRuns, blind_progress, sample_ids, start_blind_runs, stop_blind_runs
 from tuiprefs.tui.desk import Desk, Hearing, InterruptiblePairs
 from tuiprefs.tui.jobs import job, stop_if_cancelled
@@ -28,7 +29,7 @@ from tuiprefs.tui.rate_messages import (
 )
 from tuiprefs.tui.run_form import BlindRequest
 from tuiprefs.tui.services import Services
-from tuiprefs.tui.situation import situation
+from tuiprefs.tui.situation import can_be_compared, situation
 
 if TYPE_CHECKING:
     from tuiprefs.music.player import Player
@@ -50,8 +51,11 @@ class RateJobs(Vertical):
 
         services, rating = self.services, self.services.settings.rating
         player = self._player()
-        pairs = InterruptiblePairs(Pairer(services.store, rating.rater, rating.pairing), stop_if_cancelled)
-        session = RatingSession(services.store, services.autofail, pairs, rating.rater)
+        store, pairer = services.store, Pairer(services.store, rating.rater, rating.pairing)
+        pairs = InterruptiblePairs(
+            pairer, stop_if_cancelled, lambda: count_samples(store), lambda: can_be_compared(store)
+        )
+        session = RatingSession(store, services.autofail, pairs, rating.rater)
         seconds = services.settings.audio.clip_seconds
         desk = Desk(session, lambda text: services.clip(text, seconds), rating.prefetch)
         self.post_message(DeskOpened(desk, player, None))

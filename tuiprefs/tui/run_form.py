@@ -199,7 +199,7 @@ def form_error(error: ValidationError) -> FormError:
     """The first thing that a settings class found wrong, in one sentence."""
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").partition(", unable")[0]
     if not field:
         return FormError(f"{message[0].upper()}{message[1:]}.")
     given = first["input"] if first["input"] is not None else ""

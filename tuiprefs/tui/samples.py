@@ -114,6 +114,10 @@ class SamplesPane(Vertical):
         self.query_one("#samples-table", RowTable).focus()
         self._read(0)
 
+    def deactivate(self) -> None:
+        """Another tab is opened: be silent."""
+        self._silence()
+
     # -- reading pages
 
     def _read(self, offset: int) -> None:

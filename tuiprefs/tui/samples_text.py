@@ -46,9 +46,9 @@ def detail_line(row: SampleRow | None) -> Content:
     sample = row.sample
     parts = [sample.source]
     if sample.model:
-        parts.append(sample.model)
+        parts.append(short_name(sample.model))
     if sample.run:
-        parts.append(f"run {sample.run}")
+        parts.append(f"by {short_name(sample.run)}")
     if sample.checkpoint is not None:
         parts.append(f"checkpoint {sample.checkpoint}")
     if row.score is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tuiprefs.runs.folder import list_runs
 from tuiprefs.runs.state import RunState, state
+from tuiprefs.store.database import Store
 from tuiprefs.store.samples import count_samples
 from tuiprefs.tui.actions import find, key_name
 from tuiprefs.tui.services import Services
@@ -21,6 +22,12 @@ class Situation:
     total: int | None = None
 
 
+def can_be_compared(store: Store) -> bool:
+    """Whether there are two samples that a person could be asked about, as far as is known."""
+    sound = count_samples(store, verdict="ok")
+    return sound >= 2 or (sound == 1 and count_samples(store, verdict="unchecked") > 0)
+
+
 def situation(services: Services) -> Situation:
     """Look at the samples and at the newest run that writes some."""
     first = count_samples(services.store, verdict="ok") < 2
@@ -34,6 +41,10 @@ def situation(services: Services) -> Situation:
     )
     if newest is not None and newest.status in ("failed", "died") and first:
         return Situation("Writing the first samples has failed", f"{newest.reason}\n\n{advice}")
+    broken = count_samples(services.store, verdict="broken")
+    if first and broken:
+        told = f"{broken} of {count_samples(services.store)} are broken; the Samples tab says why."
+        return Situation("Too few samples are sound", f"{told}\n\n{advice}")
     if first:
         return Situation("There are no samples to compare yet", advice)
     return Situation("Every pair has been judged", advice)

@@ -16,26 +16,13 @@ from textual.worker import Worker
 
 from tuiprefs.runs import control, supervisor
 from tuiprefs.runs.folder import RunFolder
-from tuiprefs.store.models import list_models
 from tuiprefs.tui.actions import bindings
 from tuiprefs.tui.dialogs import ConfirmScreen
-from tuiprefs.tui.form import FormError, FormScreen
 from tuiprefs.tui.jobs import job, stop_if_cancelled
 from tuiprefs.tui.messages import RunsSeen, Said
-from tuiprefs.tui.run_form import (
-    TITLES,
-    BlindRequest,
-    ModelChoices,
-    RunRequest,
-    StartKind,
-    blind_fields,
-    blind_request,
-    run_fields,
-    run_request,
-)
+from tuiprefs.tui.run_starter import RunStarted, RunStarter
 from tuiprefs.tui.run_watch import RunDetail, RunsView, RunWatch
 from tuiprefs.tui.services import Services
-from tuiprefs.tui.start_run import start_run
 from tuiprefs.tui.train_text import alarm_lines, heading, nothing_yet, row_cells
 from tuiprefs.tui.widgets.chart import Chart
 from tuiprefs.tui.widgets.row_table import RowTable
@@ -61,38 +48,13 @@ class RunsPolled(Message):
         return isinstance(message, RunsPolled)
 
 
-@dataclass
-class ModelsListed(Message):
-    """The models for a form are known."""
-
-    purpose: StartKind | None
-    """The kind of run to start; None for a blind test."""
-    models: ModelChoices
-
-
-@dataclass
-class RunStarted(Message):
-    """A run's child process is under way."""
-
-    name: str
-
-
-@dataclass
-class BlindTestAsked(Message):
-    """Two models are to be compared by ear; the Rate tab does it."""
-
-    request: BlindRequest
-
-
-class TrainPane(Vertical, can_focus=True):
+class TrainPane(RunStarter, can_focus=True):
     """Runs and what can be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("train")]
 
     def __init__(self, services: Services, *, id: str) -> None:
-        super().__init__(id=id)
-        self.services = services
-        """The project and what works on it."""
+        super().__init__(services, id=id)
         self.view = RunsView([], None)
         """What was read last."""
         self.selected: str | None = None
@@ -127,6 +89,9 @@ class TrainPane(Vertical, can_focus=True):
         """The tab was opened: take the keyboard."""
         self._take_focus()
         self._poll_now()
+
+    def deactivate(self) -> None:
+        """Another tab is opened; runs are watched all the same."""
 
     def _take_focus(self) -> None:
         # A hidden table cannot hold the keyboard, and without a focus no key would work.
@@ -300,49 +265,6 @@ class TrainPane(Vertical, can_focus=True):
             stop_if_cancelled()
         ended = supervisor.stop(folder, grace_seconds=0.0)
         self.post_message(Said(f"{folder.name}: {ended.reason or ended.status}"))
-
-    # -- starting runs and blind tests
-
-    def action_new_run(self, kind: StartKind) -> None:
-        """Show the form of a new run."""
-        self._list_models(kind)
-
-    def action_blind_test(self) -> None:
-        """Show the form of a blind test."""
-        self._list_models(None)
-
-    @job("models")
-    def _list_models(self, purpose: StartKind | None) -> None:
-        models = ModelChoices.of(self.services.settings, list_models(self.services.store))
-        self.post_message(ModelsListed(purpose, models))
-
-    @on(ModelsListed)
-    def _show_form(self, message: ModelsListed) -> None:
-        message.stop()
-        settings, purpose = self.services.settings, message.purpose
-        if purpose is None:
-            fields = blind_fields(message.models, settings)
-            self.app.push_screen(FormScreen("Blind test", fields, blind_request, "begin"), self._blind_asked)
-            return
-        try:
-            fields = run_fields(purpose, settings, message.models)
-        except FormError as error:
-            self.notify(str(error), severity="warning", timeout=8)
-            return
-        form = FormScreen(TITLES[purpose], fields, lambda texts: run_request(purpose, texts))
-        self.app.push_screen(form, self._run_asked)
-
-    def _blind_asked(self, request: BlindRequest | None) -> None:
-        if request is not None:
-            self.post_message(BlindTestAsked(request))
-
-    def _run_asked(self, request: RunRequest | None) -> None:
-        if request is not None:
-            self._start(request)
-
-    @job("start")
-    def _start(self, request: RunRequest) -> None:
-        self.post_message(RunStarted(start_run(self.services, request).name))
 
     @on(RunStarted)
     def _started(self, message: RunStarted) -> None:
