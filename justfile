@@ -38,7 +38,7 @@ soundfont sf2="/usr/share/sounds/sf2/FluidR3_GM.sf2":
 
 # Take the pictures of the app in docs/figures
 shot project="":
-    .venv/bin/python -m tools.shot {{project}}
+    .venv/bin/python tools/shot.py {{project}}
 
 # Measure: render chain and starter model
 bench *args:
